@@ -23,6 +23,7 @@ import (
 	"github.com/jwtgate/jwtgate/envoy"
 	"github.com/jwtgate/jwtgate/internal/devidp"
 	"github.com/jwtgate/jwtgate/internal/testutil"
+	"github.com/jwtgate/jwtgate/internal/testutil/testbed"
 )
 
 // What the fleet is asked.
@@ -48,15 +49,8 @@ type fleet struct {
 // test ends.
 func newFleet(t *testing.T, binary string, n int) *fleet {
 	t.Helper()
-	server, err := devidp.Start(devidp.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = server.Close() })
 	f := &fleet{binary: binary, client: &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 256}}}
-	if f.issuer, err = server.Add("main", devidp.IssuerConfig{}); err != nil {
-		t.Fatal(err)
-	}
+	f.issuer = testbed.Issuer(t, testbed.Issuers(t), "main", devidp.IssuerConfig{})
 	for i := range tokenCount {
 		token, err := f.issuer.Mint(map[string]any{"sub": fmt.Sprint("user-", i), "aud": "a"}, time.Hour)
 		if err != nil {

@@ -20,6 +20,7 @@ import (
 	"github.com/jwtgate/jwtgate/envoy"
 	"github.com/jwtgate/jwtgate/internal/devidp"
 	"github.com/jwtgate/jwtgate/internal/testutil"
+	"github.com/jwtgate/jwtgate/internal/testutil/testbed"
 )
 
 // loginConfig is jwtgate.yaml for login.yaml.
@@ -123,11 +124,6 @@ const clientSecret = "s3cret/+&="
 // addIssuer starts the issuer, whose tokens last that long.
 func (s *loginStack) addIssuer(t *testing.T, ttl time.Duration) {
 	t.Helper()
-	server, err := devidp.Start(devidp.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = server.Close() })
 	user := func(name string, groups ...string) devidp.User {
 		return devidp.User{Name: name, Access: map[string]any{"sub": name, "aud": "shop-api", "groups": groups, "jti": name}}
 	}
@@ -135,14 +131,11 @@ func (s *loginStack) addIssuer(t *testing.T, ttl time.Duration) {
 	other.Access["aud"] = "other-api"
 	large := user("dora")
 	large.Access["profile"] = strings.Repeat("0123456789", 600)
-	s.issuer, err = server.Add("shop", devidp.IssuerConfig{Login: &devidp.Login{
+	s.issuer = testbed.Issuer(t, testbed.Issuers(t), "shop", devidp.IssuerConfig{Login: &devidp.Login{
 		ClientID: "web", ClientSecret: clientSecret, TTL: ttl,
 		RedirectURIs: []string{s.origin + "/oauth2/callback"}, PostLogoutRedirectURIs: []string{s.origin + "/oauth2/signed-out"},
 		Users: []devidp.User{user("ann", "admin"), user("bob"), other, large},
 	}})
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 // writeSecrets writes the files of login.yaml's secrets and returns their folder.
