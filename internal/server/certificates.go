@@ -59,8 +59,8 @@ type certificates struct {
 	reloads []engine.Reload
 }
 
-// validate watches the files and reads them.
-func (c *certificates) validate(cfg *config.Config) (mistakes config.Mistakes) {
+// open watches the files and reads them, in this order, so that it misses no change.
+func (c *certificates) open(cfg *config.Config) (mistakes config.Mistakes) {
 	if !cfg.Server.TLS.Enabled() {
 		return nil
 	}

@@ -86,7 +86,7 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 	certificates := certificates{logger: s.logger, metrics: metrics}
 	live, err := engine.Open(engine.Source{
 		File: c.ConfigFile, Getenv: c.Getenv, Compile: c.Compile,
-		Options: gate.CompileOptions{Logger: s.logger}, Validate: certificates.validate,
+		Options: gate.CompileOptions{Logger: s.logger}, Validate: certificates.open,
 	}, s.logger)
 	if err != nil {
 		return nil, err
