@@ -12,7 +12,8 @@ GO_DIRS := $(wildcard cmd internal envoy deploy .setup)
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 COMMIT  := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 # The shell reads these from its environment. If make wrote the name of a tag into a
-# command, the shell would execute the `...` and $(...) that Git allows in it.
+# command, the shell would execute the `...` and $(...) that Git allows in it. make
+# itself expands $(...) in an argument, so set others by VERSION=... COMMIT=... make -e.
 export VERSION COMMIT
 LDFLAGS := -X main.version=$$VERSION -X main.commit=$$COMMIT
 

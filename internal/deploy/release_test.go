@@ -20,9 +20,10 @@ import (
 )
 
 // The version and commit of the test's builds; other builds take git's. Git allows this
-// version as a tag, and a shell that reads it as a part of a command executes it.
+// version as a tag; a shell that reads it as a part of a command executes it, and make
+// expands it in an argument.
 const (
-	releaseVersion = "v1.2.3-`check`"
+	releaseVersion = "v1.2.3-`check`-$(HOME)"
 	releaseCommit  = "0123456789abcdef0123456789abcdef01234567"
 )
 
@@ -33,8 +34,8 @@ func release(t *testing.T, place string) string {
 	must(t, "mkdir", "-p", place)
 	must(t, "cp", "-a", root+"/Makefile", root+"/go.mod", root+"/go.sum", root+"/LICENSE", root+"/NOTICE", root+"/.setup",
 		root+"/cmd", root+"/deploy", root+"/envoy", root+"/internal", place)
-	must(t, "make", "-C", place, "--no-print-directory", "release-files",
-		"VERSION="+releaseVersion, "COMMIT="+releaseCommit, "GOTOOLS="+filepath.Dir(gotool("helm")))
+	must(t, "env", "VERSION="+releaseVersion, "COMMIT="+releaseCommit, "make", "-e", "-C", place, "--no-print-directory",
+		"release-files", "GOTOOLS="+filepath.Dir(gotool("helm")))
 	return filepath.Join(place, "dist")
 }
 
