@@ -236,7 +236,7 @@ func TestExplainAuditLine(t *testing.T) {
 	want := []string{
 		"deny: group_missing (HTTP 403), decision 3f2a9c01-5d41e8c2b7a90f36 at 2026-05-17T10:00:00Z",
 		" 1 path and host  passed   GET /admin/1 on host api.example\n",
-		" 4 header         passed   key \"key-1\"\n", " 5 issuer         passed   home\n",
+		" 4 header         passed   kid \"key-1\"\n", " 5 issuer         passed   home\n",
 		" 8 claims         passed   subject \"alice\"\n",
 		" 9 requirement    failed   group missing: has groups \"staff\"\n", "10 identity       skipped\n",
 		"detail: the subject is not in a group that may do this\n", "hint: add this user to group \"admin\"\n",

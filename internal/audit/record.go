@@ -108,7 +108,7 @@ func (r *Record) Steps() []gate.Step {
 		gate.StageIssuer: r.Issuer,
 	}
 	if r.KeyID != "" {
-		found[gate.StageHeader] = fmt.Sprintf("key %q", r.KeyID)
+		found[gate.StageHeader] = fmt.Sprintf("kid %q", r.KeyID)
 	}
 	if r.Subject != "" {
 		found[gate.StageClaims] = fmt.Sprintf("subject %q", r.Subject)

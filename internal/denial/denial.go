@@ -38,8 +38,7 @@ type Error struct {
 	Revealed []string
 	// RetryAfter is when a key that could not be had may be available.
 	RetryAfter time.Duration
-	// KeyID is the kid of the token's header, or the x5t that replaces it, cut to 80 bytes. It
-	// proves nothing.
+	// KeyID is the kid of the token's header, cut to 80 bytes. It proves nothing.
 	KeyID string
 	// Issuer (its name in the configuration) and Subject (with the issuer's prefix) are
 	// set only when the token's signature was verified.

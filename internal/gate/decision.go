@@ -59,7 +59,7 @@ type Decision struct {
 	ConfigHash string
 
 	// Issuer (its name) and Subject are set only if the signature was verified. KeyID is the
-	// kid of the token, or the x5t that replaces it, cut to 80 bytes, and proves nothing.
+	// kid of the token, cut to 80 bytes, and proves nothing.
 	Issuer  string
 	Subject string
 	KeyID   string

@@ -203,7 +203,7 @@ func (e *evaluation) describeToken(found map[Stage]string) {
 	if t == nil {
 		var failure *denial.Error
 		if errors.As(e.failure, &failure) && failure.KeyID != "" {
-			found[StageHeader] = fmt.Sprintf("key %q", failure.KeyID) // its kid, or its x5t
+			found[StageHeader] = fmt.Sprintf("kid %q", failure.KeyID)
 			if failure.Issuer != "" {
 				describeSigner(found, failure.KeyID, failure.Issuer)
 			}
@@ -211,7 +211,7 @@ func (e *evaluation) describeToken(found map[Stage]string) {
 		return
 	}
 	describeSigner(found, t.KeyID, t.Issuer)
-	found[StageHeader] = fmt.Sprintf("alg %s, key %q", t.Algorithm, t.KeyID)
+	found[StageHeader] = fmt.Sprintf("alg %s, kid %q", t.Algorithm, t.KeyID)
 	found[StageIssuer] = fmt.Sprintf("%s (%s)", t.Issuer, t.ISS)
 	text := fmt.Sprintf("subject %q of kind %s", t.Subject, t.Kind)
 	if t.Client != "" {

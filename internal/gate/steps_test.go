@@ -141,7 +141,7 @@ routes:
 			3: `no credential in the cookie "session", the query "t", the header "x-t", Sec-WebSocket-Protocol, after bearer`}},
 		{"without a token", get("/feed"), map[gate.Stage]string{3: "none, and the route does not need one", 10: "no identity is set"}},
 		{"all requirements", get("/team/x", bearer(good)), map[gate.Stage]string{
-			3: "a token in Authorization: Bearer", 4: fmt.Sprintf("alg ES256, key %q", kid), 5: "home (http://127.0.0.1:",
+			3: "a token in Authorization: Bearer", 4: fmt.Sprintf("alg ES256, kid %q", kid), 5: "home (http://127.0.0.1:",
 			6: fmt.Sprintf("kid %q is a key of home", kid),
 			7: "valid", 8: `subject "alice" of kind user, client "web", accepted for another 1h0m`,
 			9:  "issuer home; group admin or lead; any of: client web | scope a and b; a login within the last 1h0m0s; acr gold; when path.id != ''",
@@ -149,9 +149,9 @@ routes:
 		{"allowed although a group is missing", get("/feed", bearer(guest), "x-user-id: root"), map[gate.Stage]string{8: `subject "alice"`}},
 		{"not in the group", get("/team/x", bearer(guest)), map[gate.Stage]string{9: `group missing: has groups "guests"`}},
 		{"expired", get("/team/x", bearer(sign(t, w.home, nil, claims(map[string]any{"exp": 1000})))), map[gate.Stage]string{
-			4: fmt.Sprintf("key %q", kid), 5: "home", 6: "kid ", 7: "valid", 8: "token expired"}},
+			4: fmt.Sprintf("kid %q", kid), 5: "home", 6: "kid ", 7: "valid", 8: "token expired"}},
 		{"claims that are not JSON", get("/team/x", bearer(notJSON)), map[gate.Stage]string{
-			4: fmt.Sprintf("key %q", kid), 5: "claims malformed: "}},
+			4: fmt.Sprintf("kid %q", kid), 5: "claims malformed: "}},
 		{"in a cookie", get("/page", "cookie: a=b; session="+good), map[gate.Stage]string{
 			3: `a token in the cookie "session"`, 10: "sets x-user-client, "}},
 		{"in the query", get("/page?t=" + good), map[gate.Stage]string{3: `a token in the query "t"`}},

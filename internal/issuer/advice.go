@@ -65,9 +65,6 @@ func (r *refresher) lacking() string {
 // Publishes reports whether the issuer publishes a key, usable or not, with which a token
 // with this kid (empty: none) and alg could be verified if alg were one of the issuer's
 // algorithms. It is false if the keys are not known. It causes no fetch.
-//
-// A hint about an algorithm depends on it, and so does which key verifies: package token asks
-// it whether the x5t of a token without a kid names a key.
 func (i *Issuer) Publishes(kid, alg string) bool {
 	r := i.keys
 	r.mu.Lock()

@@ -12,7 +12,6 @@ import (
 	"github.com/jwtgate/jwtgate/internal/quote"
 	"github.com/jwtgate/jwtgate/internal/token"
 	forge "github.com/jwtgate/jwtgate/internal/token/testdata"
-	"github.com/jwtgate/jwtgate/internal/token/tokentest"
 )
 
 // longestError is the maximum length of an error, since errors are logged.
@@ -188,20 +187,5 @@ func TestFailureNamesTheSubject(t *testing.T) {
 	failure = refusal(t, err, token.ErrSignatureInvalid)
 	if failure.Issuer != "" || failure.Subject != "" || failure.KeyID != "rsa-2048" {
 		t.Errorf("issuer %q, subject %q, key id %q", failure.Issuer, failure.Subject, failure.KeyID)
-	}
-}
-
-// A failure names the key of a token without a kid by its x5t, before and after the key is
-// found.
-func TestFailureNamesTheX5T(t *testing.T) {
-	verifier, ring := corpusVerifier(t)
-	expired := forge.Vector{Base: "partner", Claims: map[string]json.RawMessage{"exp": json.RawMessage("1")},
-		Header: map[string]json.RawMessage{"x5t": json.RawMessage(`"rsa-2048"`)}, Drop: []string{"header.kid"}}
-	for _, kind := range []error{token.ErrExpired, tokentest.ErrKeysUnavailable} {
-		ring.Down = kind != token.ErrExpired
-		_, err := verifier.Verify(t.Context(), expired.Forge(t, now), now)
-		if failure := refusal(t, err, kind); failure.KeyID != "rsa-2048" {
-			t.Errorf("%v: key id %q", kind, failure.KeyID)
-		}
 	}
 }

@@ -231,7 +231,7 @@ func (v *Verifier) Begin(ctx context.Context, raw string) (*Candidate, error) {
 	}
 	c := &Candidate{compact: j, header: h}
 	if failure := v.findKey(ctx, c); failure != nil {
-		failure.KeyID = quote.Cut(c.kid, quote.Max)
+		failure.KeyID = quote.Cut(h.kid, quote.Max)
 		return nil, failure
 	}
 	return c, nil
@@ -336,7 +336,7 @@ func (v *Verifier) check(c *Candidate, now time.Time) (*Token, *denial.Error) {
 // headerParameters are the parameters that are read. crit and b64 change what the
 // signature covers (RFC 7515 section 4.1.11, RFC 7797), zip and cty change the format of
 // the claims. These four are not supported, and a recipient that does not support crit
-// must reject the token. x5t names the key if there is no kid. nonce is only read for a hint.
+// must reject the token. nonce is only read for a hint.
 func headerParameters() [9]strictjson.Member {
 	return [...]strictjson.Member{
 		{Name: "alg"}, {Name: "typ"}, {Name: "kid"}, {Name: "x5t"}, {Name: "nonce"}, {Name: "crit"}, {Name: "b64"}, {Name: "zip"}, {Name: "cty"},
