@@ -260,8 +260,6 @@ func (v *Verifier) findKey(ctx context.Context, c *Candidate) *denial.Error {
 		return fail(ErrKIDMissing, "kid is empty or not a string").Advise(denial.FixKID.With())
 	case h.hasType && !issuer.types[h.typ]:
 		return v.adviseType(fail(ErrTypeNotAllowed, "got typ "+quote.Text(h.typ)), issuer, h)
-	case !h.hasKID && h.x5t != "" && issuer.keys.Publishes(h.x5t, h.alg):
-		c.kid = h.x5t // AD FS 2016 writes into x5t what its key set has as kid
 	}
 	// The epoch is read before the key. In the other order, a key that is withdrawn in
 	// between would get the epoch after its withdrawal.
@@ -337,16 +335,15 @@ func (v *Verifier) check(c *Candidate, now time.Time) (*Token, *denial.Error) {
 // signature covers (RFC 7515 section 4.1.11, RFC 7797), zip and cty change the format of
 // the claims. These four are not supported, and a recipient that does not support crit
 // must reject the token. nonce is only read for a hint.
-func headerParameters() [9]strictjson.Member {
+func headerParameters() [8]strictjson.Member {
 	return [...]strictjson.Member{
-		{Name: "alg"}, {Name: "typ"}, {Name: "kid"}, {Name: "x5t"}, {Name: "nonce"}, {Name: "crit"}, {Name: "b64"}, {Name: "zip"}, {Name: "cty"},
+		{Name: "alg"}, {Name: "typ"}, {Name: "kid"}, {Name: "nonce"}, {Name: "crit"}, {Name: "b64"}, {Name: "zip"}, {Name: "cty"},
 	}
 }
 
 // header has the values that are read from a JOSE header.
 type header struct {
 	alg, kid string
-	x5t      string
 	typ      string // normalized by mediaType
 	hasType  bool
 	hasKID   bool
@@ -360,8 +357,8 @@ func (v *Verifier) header(text string) (header, *denial.Error) {
 	if err := strictjson.Pick(text, parameters[:]); err != nil {
 		return header{}, fail(ErrMalformed, "header: "+err.Error())
 	}
-	alg, typ, kid, x5t, nonce, unsupported := parameters[0], parameters[1], parameters[2], parameters[3], parameters[4], parameters[5:]
-	h := header{alg: alg.Text, kid: kid.Text, x5t: x5t.Text, hasType: typ.Present, hasKID: kid.Present, hasNonce: nonce.Present}
+	alg, typ, kid, nonce, unsupported := parameters[0], parameters[1], parameters[2], parameters[3], parameters[4:]
+	h := header{alg: alg.Text, kid: kid.Text, hasType: typ.Present, hasKID: kid.Present, hasNonce: nonce.Present}
 	if v.algorithms[h.alg] == nil {
 		return h, fail(ErrAlgNotAllowed, "got alg "+quote.Text(h.alg))
 	}
