@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -160,6 +161,9 @@ func discover(ctx context.Context, cfg config.Issuer, login *envoy.LoginOptions)
 // client's secret to a service of this machine.
 func checkEndpoint(value string, plain bool) error {
 	u, err := url.Parse(value)
+	if err == nil && u.Port() != "" {
+		_, err = strconv.ParseUint(u.Port(), 10, 16)
+	}
 	switch {
 	case err != nil: // the error contains the URL, and so a password in it
 		return errors.New("got an invalid URL; expected an https URL")

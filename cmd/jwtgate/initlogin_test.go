@@ -289,6 +289,7 @@ func TestInitLoginDiscovery(t *testing.T) {
 		}, "redirect refused: it leads from https to"},
 		{"a token endpoint on loopback", serve(authorization + `, "token_endpoint": "http://127.0.0.1:9901/quitquitquit"`),
 			`token_endpoint: got "http://127.0.0.1:9901/quitquitquit"; expected an https URL`},
+		{"a token endpoint of no port", serve(authorization + `, "token_endpoint": "https://login.example:99999/token"`), "got an invalid URL"},
 		{"a token endpoint of no scheme", serve(authorization + `, "token_endpoint": "//login.example/token"`), "expected an https URL"},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -117,7 +117,7 @@ func checkProvider(d *yamlform.Decoder, at yamlform.Place, f *issuerInput) {
 	}
 	shared := f.SharedAudiences()
 	for i, audience := range f.Audiences {
-		change, found := shared[audience]
+		change, found := shared.Of(audience)
 		if found && (change != "" || p.name != "") {
 			d.Warn(fmt.Sprintf("%s[%d]", at.Child("audiences"), i),
 				"is %s, which is not the audience of one application: tokens that the issuer signs for other purposes have it too; %s",
@@ -134,20 +134,29 @@ func (f *issuerInput) requiresOneOf(claims []string) bool {
 	})
 }
 
-// SharedAudiences returns the audiences that are not meant for one application and that the
-// issuer's tokens may have, each with what to change at the provider so that the tokens for
-// one API have an audience of their own. The issuer itself is one of them; what to change is
-// not known then.
-func (i Issuer) SharedAudiences() map[string]string {
-	shared := map[string]string{}
+// SharedAudiences are audiences that are not meant for one application, without a final slash,
+// and what to change at the provider so that the tokens for one API have an audience of their
+// own; "": that is not known.
+type SharedAudiences map[string]string
+
+// Of returns what to change for an audience, with or without a final slash, and whether it is
+// one of them.
+func (s SharedAudiences) Of(audience string) (change string, shared bool) {
+	change, shared = s[strings.TrimSuffix(audience, "/")]
+	return change, shared
+}
+
+// SharedAudiences returns those that the issuer's tokens may have. The issuer itself is one.
+func (i Issuer) SharedAudiences() SharedAudiences {
+	shared := SharedAudiences{}
 	for _, iss := range i.ISS {
-		shared[iss] = ""
+		shared[strings.TrimSuffix(iss, "/")] = ""
 	}
 	for _, p := range knownIssuers() {
 		for _, audience := range p.shared {
 			for _, iss := range i.ISS {
 				if strings.Contains(iss, p.sharedBy) {
-					shared[strings.ReplaceAll(audience, "<iss>", strings.TrimSuffix(iss, "/")+"/")] = p.change
+					shared[strings.ReplaceAll(audience, "<iss>", strings.TrimSuffix(iss, "/"))] = p.change
 				}
 			}
 		}

@@ -20,7 +20,8 @@ type provider struct {
 	// audience is an example of what separates the tokens for one application.
 	audience string
 	// shared are the audiences of tokens that are not meant for one application, of each
-	// issuer whose iss contains sharedBy; <iss> in them is that iss with a final slash. change
+	// issuer whose iss contains sharedBy; <iss> in them is that iss without a final slash, which
+	// they have not either. change
 	// is what to change at the provider, so that the tokens for one API have an audience of
 	// their own.
 	shared   []string
@@ -50,16 +51,17 @@ groups_claim: [cognito:groups]
 subject_claims: [sub]
 client_claims: [client_id]`},
 		{name: entraName, audience: "audiences: [ID-OF-THE-APP-REGISTRATION]", shared: []string{
-			"https://graph.microsoft.com", "https://graph.microsoft.com/", "00000003-0000-0000-c000-000000000000",
-			"https://graph.windows.net", "https://graph.windows.net/", "00000002-0000-0000-c000-000000000000",
-			"https://management.azure.com", "https://management.azure.com/",
+			"https://graph.microsoft.com", "00000003-0000-0000-c000-000000000000", "https://graph.microsoft.us",
+			"https://graph.windows.net", "00000002-0000-0000-c000-000000000000",
+			"https://management.azure.com", "https://management.core.windows.net", "https://vault.azure.net", "https://storage.azure.com",
+			"https://outlook.office.com", "https://outlook.office365.com",
 		}, change: "request a token with a scope of this API (Entra: Expose an API)", ownerClaims: []string{"tid", "oid", "sub"}, values: `
 issuer: https://login.microsoftonline.com/{tenant}/v2.0
 tenants: ["<tenant>"]
 client_claims: [azp, appid]
 groups_claim: [roles]
 scopes_claim: [scp]`},
-		{name: "auth0", audience: "audiences: [IDENTIFIER-OF-THE-API]", shared: []string{"<iss>userinfo", "<iss>api/v2/"},
+		{name: "auth0", audience: "audiences: [IDENTIFIER-OF-THE-API]", shared: []string{"<iss>/userinfo", "<iss>/api/v2"},
 			change: "request a token with the identifier of this API as audience", values: `
 issuer: https://<domain>/
 client_claims: [client_id, azp]
@@ -69,7 +71,7 @@ scopes_claim: [scope]`},
 issuer: https://<domain>/oauth2/default
 client_claims: [cid]
 scopes_claim: [scp]`},
-		{name: "keycloak", audience: "audiences: [orders-api]", shared: []string{"account", "broker", "realm-management"},
+		{name: "keycloak", audience: "audiences: [orders-api]", shared: []string{"account", "broker", "realm-management", "master-realm"},
 			sharedBy: "/realms/", change: "add an audience mapper for this API to a client scope (Keycloak)", values: `
 issuer: https://<domain>/realms/<realm>
 client_claims: [client_id, azp]
@@ -155,7 +157,7 @@ func knownIssuers() []provider {
 			values: "issuer: " + consumersIssuer},
 		// AD FS, and IdentityServer with its static audience.
 		{shared: []string{"urn:microsoft:userinfo"}, change: "request a token for the resource that is this API (AD FS)"},
-		{shared: []string{"<iss>resources"}, change: "request a token with a scope of an API resource (IdentityServer)"},
+		{shared: []string{"<iss>/resources"}, change: "request a token with a scope of an API resource (IdentityServer)"},
 	}...)
 }
 

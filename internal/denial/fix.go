@@ -27,7 +27,8 @@ func (f fix) With(values ...string) Advice {
 	return Advice{fmt.Sprintf(string(f), list...)}
 }
 
-// Advise adds fixes, each of which ends the denial alone, and returns the error.
+// Advise adds fixes, each of which alone ends the denial if the request has no second cause,
+// and returns the error.
 func (e *Error) Advise(fixes ...Advice) *Error {
 	e.fixes = append(e.fixes, fixes...)
 	return e

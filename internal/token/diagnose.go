@@ -102,7 +102,7 @@ func (v *Verifier) adviseAudience(f *denial.Error, i *trusted, found []string) {
 // is what to change at the provider instead.
 func (i *trusted) unshared(all []string) (audiences []string, change string) {
 	for _, one := range all[:min(len(all), quote.MaxListed)] {
-		known, shared := i.shared[one]
+		known, shared := i.shared.Of(one)
 		if change = cmp.Or(change, known); !shared {
 			audiences = append(audiences, one)
 		}

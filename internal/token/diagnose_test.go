@@ -69,6 +69,11 @@ func TestSharedAudiencesAreNotSuggested(t *testing.T) {
 		{"https://a.auth0.com/", []string{"https://a.auth0.com/userinfo", "https://b.example"},
 			`add "https://b.example" to audiences of issuer "api", or ` + request},
 		{"https://a.okta.com", "https://a.okta.com", request},
+		{"https://a.okta.com", "https://a.okta.com/", request},
+		{"https://a.auth0.com/", "https://a.auth0.com", request},
+		{"https://sso.example/realms/master", []string{"master-realm", "account"}, keycloak},
+		{"https://sts.windows.net/11111111-2222-4333-8444-555555555555/", "https://vault.azure.net/",
+			`request a token with a scope of this API (Entra: Expose an API), so that aud contains "orders-api"`},
 	} {
 		one, other := apiIssuer(), apiIssuer()
 		one.ISS, one.Audiences, other.Name, other.ISS, other.Audiences = []string{row.iss}, []string{"orders-api"}, "other",

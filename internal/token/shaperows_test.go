@@ -78,6 +78,9 @@ func claimRows() []claimRow {
 		{claim: "nonce", use: "marks an ID token", base: "api", text: `"n"`,
 			want: "valid | valid | valid | token_use_mismatch | token_use_mismatch | token_use_mismatch | token_use_mismatch " +
 				"| token_use_mismatch | token_use_mismatch | token_use_mismatch | token_use_mismatch | token_use_mismatch"},
+		{claim: "at_hash", use: "marks an ID token", base: "api", text: `"n"`,
+			want: "valid | valid | token_use_mismatch | token_use_mismatch | token_use_mismatch | token_use_mismatch | token_use_mismatch " +
+				"| token_use_mismatch | token_use_mismatch | token_use_mismatch | token_use_mismatch | token_use_mismatch"},
 		{claim: "events", use: "marks a security event", base: "api", text: `"n"`,
 			want: "valid | valid | token_use_mismatch | token_use_mismatch | token_use_mismatch | token_use_mismatch | token_use_mismatch " +
 				"| token_use_mismatch | token_use_mismatch | token_use_mismatch | token_use_mismatch | token_use_mismatch"},

@@ -45,13 +45,14 @@ func otherUse(claims map[string]any, typ string) string {
 }
 
 // refreshClaim returns the name of a claim by which a token says that it is a refresh token,
-// or "". No standard names one, and such a token often has the keys, iss and aud of an access
-// token, and lives longer. The claims are those of Keycloak, Apache OFBiz,
+// in any spelling, or "". No standard names one, and such a token often has the keys, iss and
+// aud of an access token, and lives longer. The claims are those of Keycloak, Apache OFBiz,
 // djangorestframework-simplejwt, Casdoor, FastMCP and Descope.
 func refreshClaim(claims map[string]any) string {
 	for _, name := range [...]string{"typ", "type", "token_type", "tokenType", "token_use"} {
-		switch kind, _ := claims[name].(string); strings.ToLower(kind) {
-		case useRefresh, "refresh_token", "refresh-token", "offline":
+		kind, _ := claims[name].(string)
+		switch strings.NewReplacer("_", "", "-", "", " ", "").Replace(strings.ToLower(kind)) {
+		case useRefresh, "refreshtoken", "offline", "offlinetoken":
 			return name
 		}
 	}
@@ -76,7 +77,7 @@ func idTokenClaim(claims map[string]any) string {
 		return "typ"
 	}
 	for _, name := range [...]string{"nonce", "at_hash", "c_hash", "s_hash"} {
-		if value := claims[name]; value != nil && value != "" {
+		if value := claims[name]; value != nil && (name != "nonce" || value != "") {
 			return name
 		}
 	}

@@ -68,3 +68,19 @@ func TestVerifierWithoutIssuers(t *testing.T) {
 	_, err := verifier.Verify(t.Context(), mintRS256(nil), now)
 	refusal(t, err, token.ErrAlgNotAllowed)
 }
+
+// TestSpellingsOfRefresh: a refresh token is refused however its claim is spelled.
+func TestSpellingsOfRefresh(t *testing.T) {
+	verifier := newVerifier(t, []config.Issuer{apiIssuer()}, &tokentest.Keyring{Keys: published()})
+	for _, kind := range []string{
+		"refresh", "Refresh", "refresh_token", "REFRESH-TOKEN", "refreshToken", "RefreshToken", "refresh token", "Offline",
+	} {
+		_, err := verifier.Verify(t.Context(), mintRS256(map[string]any{"token_type": kind}), now)
+		refusal(t, err, token.ErrTokenUseMismatch)
+	}
+	for _, kind := range []string{"access", "Bearer", "refreshed", ""} {
+		if _, err := verifier.Verify(t.Context(), mintRS256(map[string]any{"token_type": kind}), now); err != nil {
+			t.Errorf("token_type %q: %v", kind, err)
+		}
+	}
+}

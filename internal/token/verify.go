@@ -71,7 +71,7 @@ type trusted struct {
 	cognito         *config.Cognito
 	discovered      bool // the keys, from a document whose URL iss is
 	audiences       []string
-	shared          map[string]string // [config.Issuer.SharedAudiences]
+	shared          config.SharedAudiences
 	clients         []string
 	tokenUse        []string
 	allowHTTP       bool // plain http to the issuer
