@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -83,6 +84,8 @@ func logRows() []logRow {
 		"%CEL(response.code_details)%": true, "%CEL(request.path)%": true, "%CEL(request.query)%": true, "%CEL(request['path'])%": true,
 		"%CEL(request.headers[':path'])%": true, "%CEL(request.headers.cookie)%": true, "%CEL(request['headers']['cookie'])%": true,
 		"%CEL(response.headers['location'])%": true, "%CEL(request.url_path)%": false, "%CEL('cookie' in request.headers)%": false,
+		"100%%OK%REQ(COOKIE)%": true, "%CEL(.request.headers['cookie'])%": true, "%CEL(request.path):17%": false,
+		"%CEL(google.protobuf.StringValue{value: request.path})%":                                                true,
 		"%CEL(request.path.contains('code') ? 'a' : 'b')%":                                                       false,
 		"%CEL(request.url_path == '/oauth2/callback' ? '-' : request.path)%":                                     false,
 		"%CEL(request.url_path != '/oauth2/callback' ? response.code_details : '-')%":                            false,
@@ -105,8 +108,10 @@ func logRows() []logRow {
 	const otel, body = "open_telemetry.v3.OpenTelemetryAccessLogConfig", `, body: { string_value: "%PATH(NQ)%`
 	attribute := body + `" }, attributes: { values: [ { key: a, value: { string_value: "%RESP(LOCATION)%" } } ] }`
 	callback := strings.ReplaceAll(celRule, "PATH", "/oauth2/callback")
+	unpadded := base64.RawURLEncoding.EncodeToString([]byte("%PATH(NQ)% %REQ(COOKIE)%\n"))
 	return append(rows,
 		logRow{"headers as JSON", logsFile + `, log_format: { json_format: { a: "%PATH(NQ)%", b: "%TYPED_CEL(request.headers)%" } } } }`, true},
+		logRow{"Base64 without padding", logsFile + `, log_format: { text_format_source: { inline_bytes: ` + unpadded + ` } } } }`, true},
 		logRow{"Envoy's format", logsFile + ` } }`, true},
 		logRow{"an empty format", logsFile + `, format: "" } }`, true},
 		logRow{"not of the callback", file(callback), false},
