@@ -20,8 +20,7 @@ type provider struct {
 	// audience is an example of what separates the tokens for one application.
 	audience string
 	// shared are the audiences of tokens that are not meant for one application, of each
-	// issuer whose iss contains sharedBy; <iss> in them is that iss without a final slash, which
-	// they have not either. change
+	// issuer whose iss contains sharedBy. They and <iss>, the iss, have no final slash. change
 	// is what to change at the provider, so that the tokens for one API have an audience of
 	// their own.
 	shared   []string

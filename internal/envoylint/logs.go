@@ -227,7 +227,7 @@ func recordsOf(format string) []record {
 	var all []record
 	for _, c := range commandsOf(format) {
 		most := c.most
-		if (c.name == "CEL" || c.name == "TYPED_CEL") && !celIsPath(c.argument) {
+		if most > 0 && (c.name == "CEL" || c.name == "TYPED_CEL") && !celIsPath(c.argument) {
 			most = 0 // the beginning of the result need not be the beginning of the path
 		}
 		for _, r := range commandRecords(c.name, c.argument) {

@@ -22,13 +22,7 @@ func (m *manager) hops() []hop {
 		return m.known
 	}
 	m.hopsKnown = true
-	for _, config := range m.routes {
-		for _, host := range config.get("virtual_hosts").items {
-			for _, route := range routesOf(host) {
-				m.known = append(m.known, hopsOf(route, host, config)...)
-			}
-		}
-	}
+	m.eachRoute(func(route, host, config *value) { m.known = append(m.known, hopsOf(route, host, config)...) })
 	return m.known
 }
 
@@ -39,14 +33,21 @@ func (m *manager) places() []hop {
 	}
 	m.placesKnown = true
 	m.knownPlaces = slices.Clone(m.hops())
+	m.eachRoute(func(route, host, config *value) {
+		m.knownPlaces = append(m.knownPlaces, hop{route, route, []*value{route, host, config}})
+	})
+	return m.knownPlaces
+}
+
+// eachRoute calls f with each route, its virtual host and its route configuration.
+func (m *manager) eachRoute(f func(route, host, config *value)) {
 	for _, config := range m.routes {
 		for _, host := range config.get("virtual_hosts").items {
 			for _, route := range routesOf(host) {
-				m.knownPlaces = append(m.knownPlaces, hop{route, route, []*value{route, host, config}})
+				f(route, host, config)
 			}
 		}
 	}
-	return m.knownPlaces
 }
 
 // routesOf returns the routes of a virtual host, from its list and from its matcher.
